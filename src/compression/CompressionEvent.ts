@@ -340,10 +340,8 @@ export const encodeOutcome = (outcome: typeof OutcomeText.Type): string => Schem
 export const decodeOutcome = (text: string) => Schema.decode(OutcomeText)(text)
 
 /** Drops details that may quote a rejected summary: none of its words may reach the store. @internal */
-export const withoutDetails = (result: CompressionResult): CompressionResult => ({
-  ...result,
-  attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
-})
+export const encodeResult = ({ attempts, ...result }: CompressionResult): string =>
+  encodeOutcome({ ...result, attempts: attempts.map((attempt) => ({ ...attempt, detail: null })) })
 
 // ── progress ──
 

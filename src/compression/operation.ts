@@ -18,7 +18,7 @@ import type { Payment } from "../session/account.ts"
 import { UNPAID } from "../handoff/Handoff.ts"
 import { findLearnedWindow, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
-import type { Ending, Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import type { Lease, LeaseLost, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrate } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -260,36 +260,36 @@ const commit = Effect.fnUntraced(function* (
   draft: Plan.Draft,
   { cost, ...ended }: Made
 ) {
-  const { operation, state } = baseline
-  const ending = yield* endWith(baseline, draft, { ...ended, cost })
-  const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation, ending }))
+  const { operation } = baseline
+  const isFailedStore = (error: LeaseLost | StoreError) => error._tag === "StoreError" && error.reason === "failed"
+  const { ending, made } = yield* endWith(baseline, draft, { ...ended, cost })
+  const alone = { ...draft.commit, base: baseline.state.generation }
+  const committed = yield* env.store.commit(lease, { ...alone, ending }).pipe(
+    // What cannot be told or counted takes no commit back.
+    Effect.catchIf(isFailedStore, () => env.store.commit(lease, alone)),
+    Effect.either
+  )
   if (committed._tag === "Left") {
     if (committed.left._tag === "StoreError") return yield* committed.left
     const { message, superseded } = committed.left
     return yield* endUnchanged(baseline, superseded ? "superseded" : "failed", message, cost)
   }
-  yield* Effect.forEach(
-    draft.condensed,
-    (parent) => LogLines.logCondensed(operation.sessionId, operation.operationId, parent),
-    { discard: true }
-  )
-  const { generation, snapshotId, state: next } = committed.right
-  const after = yield* measureView(env, next, operation)
-  const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments: next.segments })
+  for (const each of draft.condensed) yield* LogLines.logCondensed(operation.sessionId, operation.operationId, each)
+  yield* measureView(env, committed.right.state, operation)
   const targetTokens = shares(baseline.policy, baseline.view.overhead)?.target ?? 0
+  const result = { ...made, snapshotId: committed.right.snapshotId }
   return { result, freedTokens: draft.freedTokens, targetTokens }
 })
 
 /** What the commit publishes and counts. Messages that are added while it is made are not in its figures. */
-const endWith = (baseline: Baseline, { next, view }: Plan.Draft, { cost, ...ended }: Made): Effect.Effect<Ending> => {
+const endWith = (baseline: Baseline, { next, view }: Plan.Draft, { cost, ...ended }: Made) => {
   const after = sizeOf(view, next, baseline.operation)
   const of = { generation: baseline.state.generation + 1, after, segments: next.segments, snapshotId: null }
-  return Effect.map(makeResult(baseline, { ...ended, ...of, cost }), (made) => ({
-    requestKey: baseline.operation.key,
-    makeOutcome: (snapshotId) =>
-      CompressionEvent.encodeOutcome(CompressionEvent.withoutDetails({ ...made, snapshotId })),
-    counts: CompressionEvent.countsOfCommit(made)
-  }))
+  return Effect.map(makeResult(baseline, { ...ended, ...of, cost }), (made) => {
+    const makeOutcome = (snapshotId: string) => CompressionEvent.encodeResult({ ...made, snapshotId })
+    const counts = CompressionEvent.countsOfCommit(made)
+    return { made, ending: { requestKey: baseline.operation.key, makeOutcome, counts } }
+  })
 }
 
 /** The outcome of a commit, and what it cost. */
