@@ -73,8 +73,9 @@ export interface HostOptions extends Omit<Gateway.GatewayOptions, "leaseTtl"> {
 export interface SessionCluster<A, E> {
   /**
    * A host: gateway, agent, and the share of the cluster's sessions that falls to it. Fails with `InvalidPolicy` if
-   * `failover` is out of its range, and with `SocketServerError` if it cannot listen or another host has its address. When its scope closes, running turns have most of `failover` to end; then they are
-   * interrupted, and run again elsewhere.
+   * `failover` is out of its range, and with `SocketServerError` if it cannot listen or another host has its address.
+   * When its scope closes, running turns have most of `failover` to end; then they are interrupted, and run again
+   * elsewhere.
    */
   readonly layerHost: <R>(
     agent: Agent<A, E | TurnFailed, R>,

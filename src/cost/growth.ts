@@ -100,8 +100,9 @@ export interface Position {
 }
 
 /**
- * Returns who is to write the summary of a compression that pays: what could have left has cost as much to read as it will cost,
- * and the steps since the last one have cost five times as much. It is the embedded summarizer where the account can pay for no other, and nobody yet, undefined, where not even for that.
+ * Returns who is to write the summary of a compression that pays: what could have left has cost as much to read as it
+ * will cost, and the steps since the last one have cost five times as much. It is the embedded summarizer where the
+ * account can pay for no other, and nobody yet, undefined, where not even for that.
  *
  * So a session costs at most `1 + tolerance` times what it would cost without compressions, at whatever step it ends: no step
  * costs more than it would have without them.
@@ -122,10 +123,10 @@ export const chooseWriter = (
   return isShort ? "embedded" : undefined
 }
 
-/** A compression costs at most this part of the steps since the last one: each loses something, and more of them would save little. */
+/** The part of the steps since the last compression that one may cost. Each loses something, and more would save little. */
 const MOST_PART = 0.2
 
-/** Prices an extract that stands in for a summary until the account can pay for it. Its view is smaller, to begin the savings sooner. */
+/** Prices an extract that stands in for a summary until the account can pay for it. Its view is smaller, to save sooner. */
 export const estimateExtract = (cache: PromptCache, candidate: Candidate): number =>
   estimateCost(cache, { ...candidate, target: EXTRACT * candidate.target, writer: "embedded" })
 

@@ -124,8 +124,8 @@ const dropOldestWhile = (segments: Segments, isTooMuch: (list: Segments) => bool
 }
 
 /**
- * Returns an even share of the room for each segment still to come before the next merge, and more for the first. Where not even two of the least
- * size fit, one takes most of the room. The new segment also fits if no merge succeeds.
+ * Returns an even share of the room for each segment still to come before the next merge, and more for the first. Where
+ * not even two of the least size fit, one takes most of the room. The new segment also fits if no merge succeeds.
  */
 const roomForNew = (present: Segments, kept: Segments, limits: SegmentLimits): number => {
   const { least, room } = limits

@@ -57,6 +57,13 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
   /** The keys without failures, as this process last saw them. */
   const clean = new Set<string>()
 
+  const noteClean = (keys: ReadonlyArray<string>, pauses: ReadonlyArray<Pause>) => {
+    for (const [key, { failures }] of Arr.zip(keys, pauses)) {
+      if (failures === 0) clean.add(key)
+      else clean.delete(key)
+    }
+  }
+
   const updatePauses = <A>(
     keys: ReadonlyArray<string>,
     fallback: A,
@@ -65,7 +72,7 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       memory.modify(keys, (pauses) => {
         const updated = update(pauses, now)
-        for (const [i, { failures }] of updated[1].entries()) clean[failures === 0 ? "add" : "delete"](keys[i] ?? "")
+        noteClean(keys, updated[1])
         return updated
       })
     ).pipe(Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback)))
