@@ -1,6 +1,7 @@
 /** What the user's rules are, and when they end. `scratch/eval/ruleSentences.ts` counts over many more sentences. */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
+import { redact } from "../../src/message/Redaction.ts"
 import { isTakenForRule, rulesAfter } from "../support/rules.ts"
 
 const RULES = [
@@ -61,9 +62,10 @@ describe("a rule", () => {
   })
 
   const strange = fc.oneof(fc.string(), fc.constantFrom(...RULES, ...TALK))
-  it.prop("is a part of what the user said, word for word", [fc.array(strange, { maxLength: 5 })], (parts) => {
-    const said = parts.join("\n")
-    for (const rule of rulesAfter(said)) assert.include(said.replace(/\s+/g, " "), rule.replace(/…$/, ""))
+  it.prop("is a part of what the user said, word for word", [fc.array(strange, { maxLength: 5 })], ([parts]) => {
+    // What a chance text takes for a secret is the same in both.
+    const said = redact(parts.join("\n")).replace(/\s+/g, " ")
+    for (const rule of rulesAfter(parts.join("\n"))) assert.include(said, rule.replace(/…$/, ""))
   })
 })
 
