@@ -209,6 +209,14 @@ describe("SessionStore/Hermes", () => {
           [
             [
               ["deliver", 2],
+              ["commit", 1]
+            ],
+            ["restore", 1],
+            "new"
+          ],
+          [
+            [
+              ["deliver", 2],
               ["rewind", 3],
               ["commit", 1]
             ],

@@ -95,7 +95,11 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
 
   /** Points to the former row of a message that was to be moved, and writes one that was to be added. */
   const writeAgain = ({ at, body, former, former_home: home, row_id, seq, session_id }: Pending): void => {
-    if (former !== null && former !== row_id) return void hermes.move.run(former, home, session_id, seq)
+    if (former !== null && former !== row_id) {
+      // Where the message was to have its id again, the handoff still has it.
+      if (home !== null) hermes.archiving?.track.run(home, session_id)
+      return void hermes.move.run(former, home, session_id, seq)
+    }
     hermes.move.run(AppendRow.writeRow(hermes, session_id, body, at).rowId, null, session_id, seq)
   }
 
