@@ -1,6 +1,6 @@
 /** The inspector: the page that `throughline serve` brings. It only reads, unless the service says that it may write. */
 import { render } from "preact"
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { useAnswer } from "./answers.ts"
 import { type Health, keepToken, readHealth, ServiceError } from "./client.ts"
 import { live, useLive } from "./live.ts"
@@ -62,7 +62,7 @@ const skipToMain = (event: Event): void => {
 const Page = ({ health, route }: { readonly route: Route; readonly health: Health | null }) => {
   const place = route.page === "session" ? `${route.session} ${route.tab}` : route.page
   const isFirst = useRef(true)
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title =
       route.page === "session" ? `${route.session} · ${route.tab} · throughline` : `${route.page} · throughline`
     // Whoever followed a link reads on there; whoever opened the page begins at its top.

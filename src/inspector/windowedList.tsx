@@ -3,7 +3,7 @@
  * known without those before it: nothing moves when they are read.
  */
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact"
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { useActiveRow } from "./activeRow.ts"
 
 export interface WindowedListProps {
@@ -51,7 +51,8 @@ export const WindowedList = (props: WindowedListProps) => {
     element.scrollTop = isCentered ? top - clientHeight / 2 : top < scrollTop ? top : below
   }
 
-  useEffect(() => {
+  // Before the row is seen: keys that are pressed then move from it.
+  useLayoutEffect(() => {
     if (shown === null) return
     setActive(shown)
     bringIntoSight(shown, true)
