@@ -15,7 +15,6 @@ import type { SessionId } from "../session/Session.ts"
 import {
   areWhole,
   type Beside,
-  collectStreams,
   type Histories,
   type History,
   readHead,
@@ -149,7 +148,7 @@ export const make = ({ run, write }: Link, options: LinkOptions, counter: Counte
 
   return <E = never>(histories: Histories<E>): Effect.Effect<void, E | ImportFailure> => {
     const imported: Effect.Effect<void, E | InvalidMessage | StoreError> = areWhole(histories)
-      ? collectStreams(importWhole)(histories)
+      ? importWhole(histories)
       : importStreams(histories)
     return Effect.catchIf(
       imported,
