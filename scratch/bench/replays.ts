@@ -1,7 +1,8 @@
 /**
  * Compares the processor time of the session replay of checkouts. Run: `npx tsx scratch/bench/replays.ts BEFORE NOW`,
  * folders with their packages installed. All replay in turns in one process, so that a busy machine slows all alike. The
- * garbage collector is not forced: it would throw away what V8 has compiled, which no process that goes on does.
+ * garbage collector is not forced: it would throw away what V8 has compiled, which no process that goes on does. Each
+ * replay gets messages of its own, as a session does: what a library remembers by a caller's object saves it nothing.
  */
 import { build } from "esbuild"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -15,11 +16,14 @@ const WARM_UPS = 6
 
 const ENTRY = `
   import { Effect, Logger, LogLevel } from "effect"
-  import { replay } from "./replay.ts"
+  import { replay, turns } from "./replay.ts"
+  export const renew = () => turns.splice(0, Infinity, ...structuredClone(turns))
   export const run = (file) =>
     Effect.runPromise(Logger.withMinimumLogLevel(Effect.scoped(replay(file)), LogLevel.Error))`
 
 interface Checkout {
+  /** Copies the messages that the next replay gets. */
+  readonly renew: () => void
   readonly run: (file: string) => Promise<unknown>
 }
 
@@ -32,8 +36,9 @@ const load = async (folder: string): Promise<Checkout> => {
 }
 
 /** Milliseconds. */
-const measure = async ({ run }: Checkout): Promise<number> => {
+const measure = async ({ renew, run }: Checkout): Promise<number> => {
   const folder = mkdtempSync(join(places(undefined).at(-1)?.folder ?? ".", "throughline-replays-"))
+  renew()
   const before = process.cpuUsage()
   await run(join(folder, "sessions.db"))
   const { system, user } = process.cpuUsage(before)
