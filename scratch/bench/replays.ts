@@ -2,7 +2,7 @@
  * Compares the processor time of the session replay of checkouts. Run: `npx tsx scratch/bench/replays.ts BEFORE NOW`,
  * folders with their packages installed. All replay in turns in one process, so that a busy machine slows all alike. The
  * garbage collector is not forced: it would throw away what V8 has compiled, which no process that goes on does. Each
- * replay gets messages of its own, as a session does: what a library remembers by a caller's object saves it nothing.
+ * replay gets copies of the messages: a checkout that remembers digests by object would have none to make otherwise.
  */
 import { build } from "esbuild"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -22,7 +22,7 @@ const ENTRY = `
     Effect.runPromise(Logger.withMinimumLogLevel(Effect.scoped(replay(file)), LogLevel.Error))`
 
 interface Checkout {
-  /** Copies the messages that the next replay gets. */
+  /** Gives the next replay copies of the messages, in the array itself: earlier checkouts take them from there only. */
   readonly renew: () => void
   readonly run: (file: string) => Promise<unknown>
 }
